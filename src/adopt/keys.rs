@@ -8,7 +8,7 @@
 
 use super::{Adopted, Refusal};
 use crate::daemon::tau;
-use crate::daemon::tau::described::HAND_OVER;
+use crate::daemon::tau::described::hand_over;
 use crate::identity::{SwarmKey, ValidationKeys};
 use crate::resource::{HostName, Printable, Redactor, SecretBytes, Sha256, Untrusted};
 use base64::Engine as _;
@@ -117,7 +117,7 @@ fn is_of(bytes: &SecretBytes, digest: Sha256) -> bool {
 
 /// The script that asks one host for these of its files. It changes nothing.
 pub fn request<'w>(wanted: impl IntoIterator<Item = &'w Wanted>) -> SecretBytes {
-    let mut text = format!("(\nLC_ALL=C\nexport LC_ALL\nroot=${{SPORE_ROOT-}}\n{HAND_OVER}\n");
+    let mut text = format!("(\nLC_ALL=C\nexport LC_ALL\nroot=${{SPORE_ROOT-}}\n{}\n", hand_over());
     for (number, Wanted { piece, path, .. }) in wanted.into_iter().enumerate() {
         let function = match piece {
             Piece::Swarm | Piece::Public | Piece::Private => "hand_over_key",

@@ -9,7 +9,7 @@ use crate::resource::NodeName;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A network whose folder is to be written.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AdoptedNetwork<'n> {
     /// The root domain.
     pub root: &'n str,

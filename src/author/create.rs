@@ -4,7 +4,7 @@ use super::{Edits, FileChange, Impossible, NewLogin};
 use crate::network::Files;
 
 /// A network to be created. The keys have been generated elsewhere.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NewNetwork {
     /// The root domain.
     pub root: String,

@@ -46,10 +46,10 @@ pub struct NewKey {
 }
 
 /// Where the folder has the key of a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum PlaceOfKey {
-    /// Among the hosts.
-    Here,
+    /// Among the hosts: this key.
+    Here(String),
     /// In this file.
     File(String),
     /// Neither names it.
@@ -57,7 +57,7 @@ pub enum PlaceOfKey {
 }
 
 /// The new key of a node, by where it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Renewed {
     /// Only its host has it.
     OnHost,
@@ -145,7 +145,7 @@ impl Edits<'_> {
         let node = node.ok_or_else(|| Impossible::Missing(format!("node `{shape}@{host}`")))?;
         let text = |key: &str| node.get(key).and_then(Value::as_str).map(str::to_owned);
         Ok(match (text("key"), text("key_file")) {
-            (Some(_), _) => PlaceOfKey::Here,
+            (Some(key), _) => PlaceOfKey::Here(key),
             (None, Some(file)) => PlaceOfKey::File(file),
             (None, None) => PlaceOfKey::Elsewhere,
         })
@@ -169,7 +169,11 @@ impl Edits<'_> {
         // written at once.
         match key {
             Renewed::OnHost => {}
-            Renewed::Here(text) => self.set_text(&at("key"), text)?,
+            Renewed::Here(text) => self.set_text(&at("key"), text).map_err(|error| {
+                error.without_secret(
+                    "key: KEY, with the `id` that belongs to it: `spore key node` prints both",
+                )
+            })?,
             Renewed::File(file) => self.set_text(&at("key_file"), file)?,
         }
         match self.value(Component::Hosts, &at("id"))? {

@@ -29,6 +29,7 @@ use crate::edit::{self, Change, New, Path, Refused};
 use crate::network::{Component, Files, Layout};
 use serde_yaml::Value;
 use std::collections::BTreeMap;
+use std::fmt;
 use thiserror::Error;
 
 /// Why a change can't be made.
@@ -57,6 +58,16 @@ pub enum Impossible {
 }
 
 impl Impossible {
+    /// The same, with `text` in place of the lines to write by hand, which have a secret.
+    pub(super) fn without_secret(self, text: &str) -> Self {
+        match self {
+            Self::Refused { file, refused } => {
+                Self::Refused { file, refused: Refused { lines: text.to_owned(), ..refused } }
+            }
+            other => other,
+        }
+    }
+
     /// What the user has to write, and where, if the edit can't be made safely.
     pub fn by_hand(&self) -> Option<String> {
         let Self::Refused { file, refused } = self else { return None };
@@ -70,7 +81,7 @@ impl Impossible {
 }
 
 /// A file that changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct FileChange {
     /// The path in the folder.
     pub path: String,
@@ -80,6 +91,13 @@ pub struct FileChange {
     pub after: Option<String>,
     /// Whether the file is a secret, which only its owner may read.
     pub is_secret: bool,
+}
+
+/// The texts may have secrets.
+impl fmt::Debug for FileChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FileChange({})", self.path)
+    }
 }
 
 /// Changes of a folder's files. Each is made on the result of those before.

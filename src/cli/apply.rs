@@ -20,7 +20,7 @@ use crate::render;
 use crate::resource::{FileSource, HostName, ResourceId, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -42,10 +42,13 @@ pub(crate) async fn run(
     }
     let mut log = options.events.as_deref().map(EventLog::open).transpose()?;
     let mut interrupts = Interrupts::listen();
+    // What generating keys has done before the plan.
+    let keys = Arc::new(OnceLock::new());
     let preparing = {
         let (args, options) = (args.clone(), options.clone());
         let (saved, retire) = (saved.map(Path::to_owned), retire.cloned());
-        async move { prepare(&args, &options, saved.as_deref(), retire.as_ref(), patience).await }
+        let keys = Arc::clone(&keys);
+        async move { prepare(&args, &options, saved.as_deref(), retire.as_ref(), patience, &keys).await }
     };
     let unchanged = match interrupts.unless(preparing).await {
         None => Unchanged::failed(Exit::Interrupted, "interrupted"),
@@ -65,7 +68,10 @@ pub(crate) async fn run(
             Unchanged::failed(Exit::Failed, "failed")
         }
     };
-    let Unchanged { exit, line } = unchanged;
+    let Unchanged { exit, line } = match keys.get() {
+        Some(done) => unchanged.but(done),
+        None => unchanged,
+    };
     if let Some(log) = &mut log {
         log.not_begun(&line);
     }
@@ -122,10 +128,11 @@ async fn prepare(
     saved: Option<&Path>,
     retire: Option<&RetireOptions>,
     patience: Instant,
+    keys: &OnceLock<String>,
 ) -> miette::Result<Prepared> {
     let command = if retire.is_some() { "spore retire" } else { "spore apply" };
-    if saved.is_none() && retire.is_none() {
-        node_keys::before_apply(args, &options.plan).await?;
+    if saved.is_none() && retire.is_none() && !node_keys::before_apply(args, options, keys).await? {
+        return Ok(Prepared::Over(Unchanged::failed(Exit::Declined, "declined")));
     }
     loop {
         let Found { survey, digest, applied } = match saved {

@@ -23,9 +23,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 const AFTER_HELP: &str = "\
-Also: init, import, networks, host, shape, bootstrap, keys, identity, graph, dns, schema, lsp, completions, man.
-Exit codes: 0 done, or nothing to do; 1 error, or only partly done; 2 plan: changes; 3 plan: a host
-couldn't be planned; 4 apply: declined; 130 interrupted. Without a command: a summary of the folder.";
+Also: init, import, networks, host, shape, bootstrap, keys, identity, graph, dns, schema, lsp,
+completions, man. Without a command: a summary of the folder.
+Exit codes: 0 done, 1 error, 2 changes, 3 a host couldn't be planned, 4 declined, 130 interrupted.";
 
 /// Plan and apply Taubyte networks over SSH, declaratively and without an agent.
 #[derive(Clone, Debug, Parser)]

@@ -39,10 +39,10 @@ pub(crate) fn host(args: &Args, command: &HostCommand) -> miette::Result<Exit> {
             edit(args, &options.edit, |edits, folder| import(edits, folder, options))
         }
         HostCommand::Remove { host, edit: options } => edit(args, options, |edits, folder| {
+            let unused = unused_keys(edits, folder, host)?;
             edits.remove_host(host).map_err(|error| impossible(&error))?;
             let retire = format!("if its nodes run, `spore apply --prune` retires {host}");
-            Ok(unused_keys(folder, host)
-                .map_or_else(|| retire.clone(), |unused| format!("{retire}\n{unused}")))
+            Ok(unused.map_or_else(|| retire.clone(), |unused| format!("{retire}\n{unused}")))
         }),
     }
 }
@@ -109,10 +109,13 @@ pub(super) fn renew(
     edit(args, options, |edits, folder| {
         let place = edits.place_of_key(host, shape).map_err(|error| impossible(&error))?;
         let (key, renewed, note) = match place {
-            PlaceOfKey::Here => {
+            PlaceOfKey::Here(text) => {
+                let old = format!("keys/{shape}@{host}.old.key");
+                keep(edits, folder.path, &old, &text)?;
                 let key = NodeKey::generate();
                 let text = text_of(&key);
-                (key, Renewed::Here(text), String::new())
+                let note = format!("the old key is in {old}; delete it when the node runs with the new key");
+                (key, Renewed::Here(text), note)
             }
             PlaceOfKey::File(file) if is_inside(folder.path, &file) => {
                 let new = next_file(&file);
@@ -217,8 +220,14 @@ fn edit(
         0..=MOST_NAMED => secrets.iter().map(|change| change.path.clone()).collect(),
         count => vec![format!("{count} keys")],
     };
-    names.extend(others.iter().map(|change| change.path.clone()));
-    terminal::out(&format!("wrote {}\n", names.join(", ")));
+    let (written, deleted): (Vec<&FileChange>, Vec<&FileChange>) =
+        others.into_iter().partition(|change| change.after.is_some());
+    names.extend(written.iter().map(|change| change.path.clone()));
+    let deleted: Vec<&str> = deleted.iter().map(|change| change.path.as_str()).collect();
+    let done = [("wrote", names.join(", ")), ("deleted", deleted.join(", "))];
+    let done = done.iter().filter(|(_, files)| !files.is_empty());
+    let done: Vec<String> = done.map(|(did, files)| format!("{did} {files}")).collect();
+    terminal::out(&format!("{}\n", done.join("; ")));
     Ok(Exit::Done)
 }
 
@@ -477,10 +486,47 @@ fn text_of(key: &NodeKey) -> String {
     String::from_utf8_lossy(key.expose().expose()).trim_end().to_owned()
 }
 
-/// A note on the files with keys of a host's nodes.
-fn unused_keys(folder: &Folder<'_>, host: &HostName) -> Option<String> {
-    let nodes = folder.draft.hosts.get(host)?.nodes.keys();
-    let files = nodes.map(|shape| format!("keys/{shape}@{host}.key"));
-    let files: Vec<String> = files.filter(|file| folder.path.join(file).exists()).collect();
-    (!files.is_empty()).then(|| format!("delete {} if the host won't come back", files.join(", ")))
+/// Puts the keys of a host that are written among the hosts into files of their own, and returns a
+/// note on all files with keys of the host's nodes.
+fn unused_keys(
+    edits: &mut Edits<'_>,
+    folder: &Folder<'_>,
+    host: &HostName,
+) -> miette::Result<Option<String>> {
+    let Some(found) = folder.draft.hosts.get(host) else { return Ok(None) };
+    let (mut kept, mut files) = (Vec::new(), BTreeSet::new());
+    for shape in found.nodes.keys() {
+        match edits.place_of_key(host.as_str(), shape.as_str()).map_err(|error| impossible(&error))? {
+            PlaceOfKey::Here(text) => {
+                let file = format!("keys/{shape}@{host}.key");
+                keep(edits, folder.path, &file, &text)?;
+                kept.push(format!("the key of {shape}@{host} is kept in {file}"));
+                files.insert(file);
+            }
+            PlaceOfKey::File(file) => drop(files.insert(file)),
+            PlaceOfKey::Elsewhere => {}
+        }
+    }
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let files = files.into_iter().collect::<Vec<_>>().join(", ");
+    kept.push(format!("delete {files} if the host won't come back"));
+    Ok(Some(kept.join("\n")))
+}
+
+/// Writes a key that the folder would lose into a file, unless the file has it already.
+fn keep(edits: &mut Edits<'_>, folder: &Path, file: &str, key: &str) -> miette::Result<()> {
+    let key = key.trim();
+    match std::fs::read_to_string(folder.join(file)) {
+        Ok(there) if there.trim() == key => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            edits.secret(file, format!("{key}\n")).map_err(|error| impossible(&error).into())
+        }
+        _ => Err(CommandError::new(
+            format!("{file} is in the way: the key that is now among the hosts has to be kept there"),
+            "move or remove that file",
+        )
+        .into()),
+    }
 }

@@ -34,6 +34,10 @@ pub(crate) fn run(args: &Args, options: &InitOptions) -> miette::Result<Exit> {
     let asked = Asked::of(options)?;
     let folder = match &options.folder {
         Some(folder) => folder.clone(),
+        None if args.network.is_some() => {
+            let what = "`-n` and SPORE_NETWORK name a network that exists already";
+            return Err(CommandError::new(what, HELP).into());
+        }
         None => networks(HELP)?.join(&asked.root),
     };
     let existing = existing(&folder, &[], HELP)?;
@@ -218,9 +222,12 @@ pub(super) fn remaining(files: Vec<FileChange>, existing: &Existing) -> Result<V
             Some(text) if Some(text) == file.after.as_ref() => {}
             // The user's own lines stay.
             Some(text) if file.path == ".gitignore" => {
-                let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-                let after = Some(format!("{text}{gap}{}", file.after.unwrap_or_default()));
-                if !text.lines().any(|line| line.trim() == "/keys/") {
+                let has = |wanted: &str| text.lines().any(|line| line.trim() == wanted);
+                let wanted = file.after.clone().unwrap_or_default();
+                let missing: Vec<&str> = wanted.lines().filter(|line| !has(line.trim())).collect();
+                if missing.iter().any(|line| !line.starts_with('#')) {
+                    let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+                    let after = Some(format!("{text}{gap}{}\n", missing.join("\n")));
                     remaining.push(FileChange { before: Some(text.clone()), after, ..file });
                 }
             }

@@ -3,7 +3,7 @@
 //! apply`. `spore identity rotate` has a host generate another key in the same way. Wherever this is
 //! cut off, the next time finds what has been generated.
 
-use super::args::{Args, ConnectionOptions, FolderOptions, HostsOptions, PlanOptions};
+use super::args::{ApplyOptions, Args, ConnectionOptions, FolderOptions, HostsOptions};
 use super::attendant::attendant;
 use super::replace::Locked;
 use super::routes::Routes;
@@ -20,7 +20,7 @@ use crate::render;
 use crate::resource::{HostName, NodeName, SecretBytes};
 use crate::ssh::Dialer;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::task::block_in_place;
 
 /// `spore keys make`.
@@ -46,15 +46,23 @@ pub(crate) async fn run(args: Args, options: HostsOptions) -> miette::Result<Exi
     made.conclude("keys").map(|()| Exit::Done)
 }
 
-/// The first step of `spore apply`. Does nothing if the folder has an error, which is reported when
-/// it is read again.
+/// The first step of `spore apply`, which the user has to agree to. Does nothing if the folder has an
+/// error, which is reported when it is read again. Returns whether the apply goes on. What was done is
+/// noted in `done`, in any case.
 ///
 /// # Errors
-/// A key that the plan needs can't be generated, or its id can't be written.
-pub(super) async fn before_apply(args: &Args, options: &PlanOptions) -> miette::Result<()> {
+/// A key that the plan needs can't be generated, or its id can't be written, or there is no terminal to
+/// prompt on.
+pub(super) async fn before_apply(
+    args: &Args,
+    options: &ApplyOptions,
+    done: &OnceLock<String>,
+) -> miette::Result<bool> {
+    let is_agreed = options.yes;
+    let options = &options.plan;
     let path = folder::of_network(args)?;
     let draft = check::read(&path, Secrets::Needed, options.folder.outside());
-    let Ok(network) = draft.finish() else { return Ok(()) };
+    let Ok(network) = draft.finish() else { return Ok(true) };
     let elders: BTreeSet<NodeName> = network
         .bootstrap
         .iter()
@@ -69,9 +77,30 @@ pub(super) async fn before_apply(args: &Args, options: &PlanOptions) -> miette::
         };
         options.targets.is_empty() || options.targets.iter().any(selects) || elders.contains(node)
     };
-    let Some(keyless) = Keyless::of(network, is_needed) else { return Ok(()) };
+    let Some(keyless) = Keyless::of(network, is_needed) else { return Ok(true) };
     terminal::set_up_reports(args);
-    keyless.make(args, &options.folder, &options.connection).await?.conclude("apply")
+    if !is_agreed {
+        if !terminal::is_attended() {
+            return Err(
+                CommandError::new("no terminal to prompt on", "pass `--yes` to run unattended").into()
+            );
+        }
+        let question = format!("before the plan: {}?", keyless.intent("generate"));
+        let asked = tokio::task::spawn_blocking(move || terminal::confirm(&question));
+        if !asked.await.unwrap_or(false) {
+            return Ok(false);
+        }
+    }
+    let made = keyless.make(args, &options.folder, &options.connection).await?;
+    let new = made.ids.values().filter(|(_, is_new)| *is_new).count();
+    if !made.ids.is_empty() {
+        let _ = done.set(format!(
+            "{} generated, {} written to the folder",
+            render::counted(new, "key"),
+            render::counted(made.ids.len(), "id")
+        ));
+    }
+    made.conclude("apply").map(|()| true)
 }
 
 /// Has a host generate another key for its node, which has the old id, and writes the new id.
@@ -135,19 +164,24 @@ impl Keyless {
         folder: &FolderOptions,
         connection: &ConnectionOptions,
     ) -> miette::Result<Made> {
-        let hosts = render::some_of(self.nodes.keys().map(HostName::to_string));
-        let files = render::some_of(self.files.iter().cloned());
-        terminal::note(&match (&self.old, self.nodes.values().flatten().next()) {
-            (Some(_), Some(node)) => {
-                format!("generating another key of {node} on {hosts}; its id will be written to {files}")
-            }
-            _ => format!("generating keys on {hosts}; their ids will be written to {files}"),
-        });
+        terminal::note(&self.intent("generating"));
         let mut made = self.ask(connection).await?;
         if !made.ids.is_empty() {
             block_in_place(|| self.write(args, folder, &mut made))?;
         }
         Ok(made)
+    }
+
+    /// What is going to happen; `generate` is the verb.
+    fn intent(&self, generate: &str) -> String {
+        let hosts = render::some_of(self.nodes.keys().map(HostName::to_string));
+        let files = render::some_of(self.files.iter().cloned());
+        match (&self.old, self.nodes.values().flatten().next()) {
+            (Some(_), Some(node)) => {
+                format!("{generate} another key of {node} on {hosts}; its id will be written to {files}")
+            }
+            _ => format!("{generate} keys on {hosts}; their ids will be written to {files}"),
+        }
     }
 
     /// Has the hosts generate the keys, unless they have them.

@@ -83,6 +83,12 @@ impl Unchanged {
         Self { exit, line: format!("apply: {why}; nothing was changed") }
     }
 
+    /// The same, after keys were generated before the plan.
+    pub(super) fn but(self, done: &str) -> Self {
+        let line = self.line.replace("nothing was changed", "nothing else was changed");
+        Self { line: format!("{line}; before that: {done}"), ..self }
+    }
+
     /// There was nothing to do, as far as the plan reaches. `is_applied` says whether that is
     /// because the plan was applied before, and `receipts` what has become of receipts.
     pub(super) fn new(plan: &Plan, is_applied: bool, receipts: Option<String>) -> Self {

@@ -1,10 +1,11 @@
 //! Replaces files of the network's folder, each atomically, and all while the folder is locked.
 
+use super::terminal;
 use crate::artifact::leads_out;
 use crate::author::FileChange;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 /// A folder that no other spore edits. The lock ends with the value.
@@ -17,7 +18,7 @@ pub(crate) struct Locked {
 }
 
 impl Locked {
-    /// Locks a folder. Waits while another process has it locked, which takes as long as an edit.
+    /// Locks a folder. Waits while another process has it locked, usually for as long as an edit takes.
     ///
     /// # Errors
     /// The folder can't be opened or locked.
@@ -68,7 +69,14 @@ impl Locked {
 /// Locks a folder as [`Locked`] does. The lock ends with the file.
 pub(crate) fn lock(folder: &Path) -> io::Result<File> {
     let lock = File::open(folder)?;
-    lock.lock()?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            terminal::note(&format!("waiting for another spore that edits {}", folder.display()));
+            lock.lock()?;
+        }
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
     sweep(folder);
     Ok(lock)
 }
@@ -111,8 +119,8 @@ pub(crate) fn create_folder(folder: &Path, has_secrets: bool) -> io::Result<()> 
 }
 
 /// Replaces a file atomically. A link stays a link, and the file that it leads to is replaced. The
-/// mode stays as it is, and so does the owner if the user may give files to others; `mode` is that of
-/// a new file.
+/// mode stays as it is, and so do the owner and the group, as far as the user may give files to others.
+/// If the group changes, it gets no access. `mode` is that of a new file.
 pub(crate) fn replace(file: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let file = target(file)?;
     let parent = parent(&file);
@@ -124,23 +132,34 @@ pub(crate) fn replace(file: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     // Until it is renamed, only its owner may read it.
     let mut replacement = tempfile::Builder::new().prefix(NEW).tempfile_in(parent)?;
     replacement.write_all(bytes)?;
-    if let Some(before) = &before {
-        let own = replacement.as_file().metadata()?;
-        if (own.uid(), own.gid()) != (before.uid(), before.gid()) {
-            // Whoever may replace the file in its folder may edit it.
-            let given =
-                std::os::unix::fs::fchown(replacement.as_file(), Some(before.uid()), Some(before.gid()));
-            given.or_else(|error| match error.kind() {
-                io::ErrorKind::PermissionDenied => Ok(()),
-                _ => Err(error),
-            })?;
+    let mode = match &before {
+        None => mode,
+        Some(before) => {
+            let mode = before.permissions().mode() & 0o7777;
+            if give(replacement.as_file(), before)? { mode } else { mode & !0o070 }
         }
-    }
-    let mode = before.map_or(mode, |before| before.permissions().mode() & 0o7777);
+    };
     replacement.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
     replacement.as_file().sync_all()?;
     replacement.persist(&file).map_err(|error| error.error)?;
     sync(Some(parent))
+}
+
+/// Gives a file the owner and the group of another, or only the group if the user isn't root. Returns
+/// whether it has that group.
+fn give(file: &File, like: &fs::Metadata) -> io::Result<bool> {
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) == (like.uid(), like.gid()) {
+        return Ok(true);
+    }
+    for uid in [Some(like.uid()), None] {
+        match fchown(file, uid, Some(like.gid())) {
+            Ok(()) => return Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(own.gid() == like.gid())
 }
 
 fn sync(folder: Option<&Path>) -> io::Result<()> {

@@ -506,7 +506,7 @@ mod tests {
                     (address("192.0.2.1"), refused()),
                     (address("2001:db8::1"), late()),
                 ]),
-                "no address can be reached: 192.0.2.1:22: cannot connect to 192.0.2.1:22; [2001:db8::1]:22: no \
+                "no address can be reached: 192.0.2.1:22: cannot connect to 192.0.2.1:22: connection refused; [2001:db8::1]:22: no \
                  answer within 10 s while connecting",
                 "check that the host is up",
             ),

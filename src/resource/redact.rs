@@ -114,7 +114,7 @@ impl fmt::Debug for HostText {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Redactor(Arc<Secrets>);
 
-#[derive(Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 struct Secrets {
     /// Every substring of the long secrets, sorted, except those that are public.
     pieces: Zeroizing<Vec<[u8; PIECE]>>,
@@ -163,10 +163,7 @@ impl Redactor {
     /// Also masks every key in base64 with this beginning, for keys that only the host knows.
     #[must_use]
     pub fn hiding(mut self, beginning: &'static str) -> Self {
-        // Nobody else has a redactor that is being made.
-        if let Some(secrets) = Arc::get_mut(&mut self.0) {
-            secrets.beginnings.push(beginning);
-        }
+        Arc::make_mut(&mut self.0).beginnings.push(beginning);
         self
     }
 

@@ -303,6 +303,12 @@ impl Client {
     }
 }
 
+/// Whether an error means that the other end has closed the connection.
+fn is_closed(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+}
+
 impl client::Handler for Client {
     type Error = russh::Error;
 
@@ -328,11 +334,8 @@ impl client::Handler for Client {
             DisconnectReason::ReceivedDisconnect(_)
             | DisconnectReason::Error(russh::Error::Disconnect | russh::Error::HUP) => Lost::Closed,
             DisconnectReason::Error(russh::Error::KeepaliveTimeout) => Lost::Silent,
-            DisconnectReason::Error(russh::Error::IO(error))
-                if error.kind() == io::ErrorKind::UnexpectedEof =>
-            {
-                Lost::Closed
-            }
+            // Whether it was noticed by reading or by writing.
+            DisconnectReason::Error(russh::Error::IO(error)) if is_closed(error.kind()) => Lost::Closed,
             DisconnectReason::Error(russh::Error::IO(error))
                 if error.get_ref().is_some_and(|inner| inner.is::<Unwanted>()) =>
             {

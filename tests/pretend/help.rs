@@ -12,8 +12,8 @@ fn help_fits_a_screen_and_lists_the_main_commands_first() {
     let commands: Vec<&str> = commands.map_while(|line| line.split_whitespace().next()).collect();
     assert_eq!(commands[..4], FIRST, "{help}");
     // The help has no room for the others, and only mentions them.
-    let others = help.text.lines().find_map(|line| line.strip_prefix("Also: ")?.strip_suffix('.')).unwrap();
-    let others = others.split(", ");
+    let (others, _) = help.text.split_once("\nAlso: ").unwrap().1.split_once('.').unwrap();
+    let others = others.split(',').map(str::trim);
     for command in commands.into_iter().filter(|command| *command != "help").chain(others) {
         let words = if command == "tau" { vec!["tau", "pin", "--help"] } else { vec![command, "--help"] };
         Run::of(&mut spore(&words)).exits(0).says("Example");

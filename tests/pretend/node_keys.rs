@@ -3,6 +3,7 @@
 use crate::world::{APPLY, Run, World};
 use spore_drive::identity::NodeKey;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// The world, in whose folder the nodes have neither a key nor an id.
@@ -196,11 +197,28 @@ fn a_key_in_the_folder_is_replaced() {
     let world = World::new();
     apply(&world);
     let rotate = |node: &str| world.spore(&["identity", "rotate", node]).exits(2);
+    let read = |file: &str| fs::read_to_string(world.folder().join(file)).unwrap();
+    let whole = read("hosts/h4.yaml");
+    let (above, key) = whole.split_once("key: ").unwrap();
+    let (key, below) = key.split_once('\n').unwrap();
+    // A key that can't be edited safely isn't shown either.
+    fs::write(world.folder().join("hosts/h4.yaml"), format!("{above}key: >-\n        {key}\n{below}"))
+        .unwrap();
+    for options in [&["--dry-run"][..], &[]] {
+        let refused = world.spore(&[&["identity", "rotate", "store@h4"], options].concat()).exits(1);
+        refused.says("key: KEY, with the `id` that belongs to it: `spore key node` prints both");
+        assert!(!refused.text.contains("CAESQ"), "{refused}");
+    }
+    fs::write(world.folder().join("hosts/h4.yaml"), &whole).unwrap();
     let dry = world.spore(&["identity", "rotate", "store@h4", "--dry-run"]).exits(0);
     dry.says("hosts/h4.yaml").says("dry run: nothing was written");
     assert!(!dry.text.contains("CAESQ"), "{dry}");
     let first = rotate("store@h4");
-    first.says("the node of /tb/config/store.yaml on h4 gets a new identity").says("wrote hosts/h4.yaml");
+    first
+        .says("the node of /tb/config/store.yaml on h4 gets a new identity")
+        .says("wrote keys/store@h4.old.key, hosts/h4.yaml");
+    first.says("the old key is in keys/store@h4.old.key; delete it when the node runs with the new key");
+    assert_eq!(read("keys/store@h4.old.key").trim(), key);
     assert!(!first.text.contains("CAESQ"), "{first}");
     // The id is written next to the key.
     let text = fs::read_to_string(world.folder().join("hosts/h4.yaml")).unwrap();
@@ -244,6 +262,34 @@ fn a_key_in_the_folder_is_replaced() {
     .unwrap();
     let refused = world.spore(&["identity", "rotate", "elders@h1", "--secrets", "elsewhere"]).exits(1);
     refused.says("the key of elders@h1 isn't in the network's folder");
+}
+
+/// A removed host's key is the only one that its storage and its id belong to.
+#[test]
+fn the_keys_of_a_removed_host_are_kept() {
+    let world = World::new();
+    let text = fs::read_to_string(world.folder().join("hosts/h4.yaml")).unwrap();
+    let key = text.split("key: ").nth(1).unwrap().split_whitespace().next().unwrap();
+    let removed = world.spore(&["host", "remove", "h4"]).exits(0);
+    removed.says("the key of store@h4 is kept in keys/store@h4.key");
+    removed.says("delete keys/store@h4.key if the host won't come back");
+    removed.says("wrote keys/store@h4.key; deleted hosts/h4.yaml");
+    assert!(!removed.text.contains("CAESQ"), "{removed}");
+    let file = world.folder().join("keys/store@h4.key");
+    assert_eq!(fs::read_to_string(&file).unwrap().trim(), key);
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// Without `--yes` and a terminal, an apply does nothing, not even what comes before the plan.
+#[test]
+fn keys_are_generated_only_with_consent() {
+    let world = World::new();
+    let add = ["host", "add", "h4b", "--addr", "203.0.113.9", "--shape", "store", "--keys-on-host"];
+    world.spore(&add).exits(0);
+    let before = fs::read_to_string(world.folder().join("hosts/h4b.yaml")).unwrap();
+    let apply = world.spore(&["apply"]).exits(1);
+    apply.says("no terminal to prompt on").says("apply: failed; nothing was changed");
+    assert_eq!(fs::read_to_string(world.folder().join("hosts/h4b.yaml")).unwrap(), before);
 }
 
 /// A command that changes a file writes the ids that are derived from the keys in it.

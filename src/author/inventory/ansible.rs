@@ -60,22 +60,31 @@ impl Inventory {
         const DEEPEST: usize = 16;
         let mut listed = Listed::new(name(host, host)?);
         let groups = || self.groups.keys().filter(|group| self.is_in(host, group, DEEPEST));
-        // The host's own variables come first, then those of its groups, and last those of all.
-        let in_groups =
-            groups().filter(|group| *group != "all").chain(groups().filter(|group| *group == "all"));
-        let sets: Vec<&Variables> = [own]
-            .into_iter()
-            .chain(in_groups.filter_map(|group| Some(&self.groups.get(group)?.variables)))
-            .collect();
-        let variable = |name: &str| sets.iter().find_map(|set| set.get(name)).cloned();
-        let address = variable("ansible_host").unwrap_or_else(|| host.to_owned());
+        // The host's own variables come first, then those of its groups, and last those of all. Which of
+        // several groups wins depends on how they are nested, so they have to agree.
+        let variable = |name: &str| -> Result<Option<String>, Unreadable> {
+            let of = |group: &String| self.groups.get(group).and_then(|group| group.variables.get(name));
+            let values: BTreeSet<&String> = groups().filter(|group| *group != "all").filter_map(of).collect();
+            Ok(match (own.get(name), values.len()) {
+                (Some(own), _) => Some(own.clone()),
+                (None, 0) => groups().filter(|group| *group == "all").find_map(of).cloned(),
+                (None, 1) => values.first().map(|value| (*value).clone()),
+                (None, _) => {
+                    let what = format!(
+                        "its groups have different values of {name}; import the output of `ansible-inventory --list`"
+                    );
+                    return Err(Unreadable::new(host, what));
+                }
+            })
+        };
+        let address = variable("ansible_host")?.unwrap_or_else(|| host.to_owned());
         listed.sshd.address = Some(address);
-        listed.sshd.user = variable("ansible_user");
-        if let Some(port) = variable("ansible_port") {
+        listed.sshd.user = variable("ansible_user")?;
+        if let Some(port) = variable("ansible_port")? {
             let port = port.parse().map_err(|_| Unreadable::new(host, format!("`{port}` isn't a port")))?;
             listed.sshd.port = Some(port);
         }
-        listed.addresses = variable("spore_addr")
+        listed.addresses = variable("spore_addr")?
             .iter()
             .flat_map(|text| text.split([' ', ',']))
             .map(str::to_owned)

@@ -105,6 +105,8 @@ ansible_port = 22
     assert_eq!(hosts(Format::Ansible, json).iter().map(shown).collect::<Vec<_>>(), expected);
     wrong(Format::Ansible, "h[1:9]\n", "line 1: only the INI format without ranges");
     wrong(Format::Ansible, "all:\n  hosts:\n", "ansible-inventory -i FILE --list");
+    let nested = "[elders]\nh1\n[prod:children]\nelders\n[elders:vars]\nansible_port=2201\n[prod:vars]\nansible_port=2202\n";
+    wrong(Format::Ansible, nested, "its groups have different values of ansible_port");
     wrong(Format::Ansible, "{}", "it lists no hosts");
     wrong(Format::Ansible, "[x:hostz]\na\n", "line 2: `hostz`");
 }

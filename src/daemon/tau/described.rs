@@ -1,14 +1,16 @@
 //! What a node's configuration says in the terms of a network's folder, so that a folder can be
 //! written for a node that something else has deployed. The entry point is [`describe`].
 
-use super::{CONFIG, KEYS};
+use super::{CONFIG, KEYS, private_key};
 use crate::daemon::Daemon;
 use crate::resource::{Document, Printable, Sha256, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// The shell functions with which a host hands over what only a controller's folder can have.
-pub const HAND_OVER: &str = include_str!("hand_over.sh");
+pub fn hand_over() -> String {
+    include_str!("hand_over.sh").replace("@cut@", private_key::cut_sed())
+}
 
 /// A node's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,6 +113,8 @@ pub fn describe(document: &Document) -> Described {
     for address in items(document, "p2p-announce") {
         match tcp(&address) {
             Some((ip, port)) if Some(port) == described.main => described.addresses.push(ip),
+            // The rest isn't an address: the configuration's order, which a plan corrects.
+            _ if !address.starts_with('/') => {}
             _ => drop(described.inexpressible.insert(format!("p2p-announce: {address}"))),
         }
     }

@@ -7,8 +7,9 @@ hand_over_key() {
     printf 'piece\t%s\t%s\n' "$1" "$(head -c 65536 -- "$root$2" | base64 -w0)"
 }
 
-# hand_over_config NUMBER FILE: prints a configuration without the node's private key, which is on
-# one line, because the probe has followed the file.
+# hand_over_config NUMBER FILE: prints a configuration with the public half in place of the node's
+# private key, or nothing if the key is there in another form than the probe has followed.
 hand_over_config() {
-    printf 'piece\t%s\t%s\n' "$1" "$(sed '/^privatekey:/d' -- "$root$2" | head -c 1048576 | base64 -w0)"
+    cut=$(sed '@cut@' -- "$root$2") || return 0
+    printf 'piece\t%s\t%s\n' "$1" "$(printf '%s\n' "$cut" | head -c 1048576 | base64 -w0)"
 }

@@ -2,7 +2,7 @@
 # the words between @.
 #
 # The key is in a file of its own or, if another tool has put it there, only in the node's
-# configuration. Nothing but shell built-ins see it.
+# configuration. It is in no program's arguments or environment.
 # The linter takes the words between @ for values.
 # shellcheck shell=sh disable=SC2154,SC2170,SC2043
 

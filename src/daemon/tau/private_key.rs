@@ -5,9 +5,10 @@
 //! the public key. The first 36 bytes correspond to exactly 48 characters, so the text can
 //! be cut without decoding it: 48 characters are secret, and the remaining 44 are public.
 //!
-//! The key is cut in three places: in the probe (`cut.awk`), in the unit template before
-//! each start (`record.sh`), and in the action that records the start of a node that
-//! another tool set up. The latter two run the same `cut.sed`. These programs contain
+//! The key is cut in four places: in the probe (`cut.awk`), in the unit template before
+//! each start (`record.sh`), in the action that records the start of a node that
+//! another tool set up, and where a host hands over a configuration (`hand_over.sh`). All but
+//! the first run the same `cut.sed`. These programs contain
 //! placeholders, which are replaced by the numbers below.
 //!
 //! The private key of a node may be on its host only, where `make_key.sh` has generated it. Then

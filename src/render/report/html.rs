@@ -3,7 +3,7 @@
 //!
 //! The page makes no request, and its content security policy forbids any: only the style sheets and the script that
 //! are written here are allowed, by their digests. Text from elsewhere is escaped, and is in no attribute except for the
-//! addresses of links, which consist of spore's own characters. Without its script, which searches and opens
+//! addresses of links. Without its script, which searches and opens
 //! everything before printing, the page has everything nevertheless.
 
 use super::{Item, Level, Place, Report};
