@@ -90,8 +90,9 @@ fn page(plan: &PlanPage, count: usize) -> String {
         notes: vec![hostile.clone()],
         ..plan.clone()
     };
+    // In every wave, each host has all actions of the first.
+    let some = plan.waves[0].hosts.values().next().unwrap().clone();
     for actions in plan.waves.iter_mut().map(|wave| &mut wave.hosts).chain([&mut plan.stage]) {
-        let some = actions.values().next().cloned().unwrap_or_default();
         *actions = hosts.iter().map(|host| (Printable::line(host), some.clone())).collect();
     }
     let report = report::plan(&plan, "networks/prod".to_owned());

@@ -306,7 +306,7 @@ fn add_turns(hosts: &mut Vec<HostDrawn>, plan: &PlanPage) {
 fn named(who: &str) -> BTreeMap<&str, Vec<&str>> {
     let mut named: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for word in who.split_whitespace() {
-        let node = word.trim_end_matches(')').split_once('@');
+        let node = word.trim_end_matches([')', ';']).split_once('@');
         let is_name = |(shape, host): &(&str, &str)| {
             shape.parse::<ShapeName>().is_ok() && host.parse::<HostName>().is_ok()
         };
