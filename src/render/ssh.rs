@@ -529,7 +529,7 @@ mod tests {
                     through: None,
                     error: Arc::new(refused()),
                 },
-                "jump host b.test:22: cannot connect to 192.0.2.1:22",
+                "jump host b.test:22: cannot connect to 192.0.2.1:22: connection refused",
                 "nothing listens on port 22",
             ),
             (
