@@ -3,9 +3,10 @@
 
 # receipt PATH TEXT NAME ROSTER SUPERSEDED: writes a receipt, and the roster as NAME next to it,
 # each completely or not at all. The directory and the files are root's alone. The receipt
-# names the roster, so it is written after it: first in place of the receipt that was superseded,
-# so that a single step makes it valid and leaves no other. Then the other rosters, and what was
-# cut off earlier, are removed.
+# names the roster, so it is written after it, and as the superseded receipt. Then earlier
+# receipts, the other rosters and what was cut off earlier are removed. Only the last step makes
+# the receipt valid: nothing is left behind a valid receipt, because a host that has one isn't
+# cleaned up again.
 # Prints `written` if it succeeds; otherwise the output says what has failed.
 receipt() {
     root=${SPORE_ROOT-}
@@ -15,11 +16,14 @@ receipt() {
     fi
     chmod 0700 -- "$directory" || return
     put "$directory/$3" "$4" && put "$root$5" "$2" || return
-    mv -fT -- "$root$5" "$root$1" && sync -- "$directory" || return
+    # The earlier receipt goes before the roster that it names.
+    if [ -e "$root$1" ]; then
+        rm -f -- "$root$1" && sync -- "$directory" || return
+    fi
     for path in "$directory"/.spore-* "$directory"/roster-*.json; do
         [ "$path" = "$directory/$3" ] || rm -f -- "$path" || return
     done
-    sync -- "$directory" && echo written
+    sync -- "$directory" && mv -fT -- "$root$5" "$root$1" && sync -- "$directory" && echo written
 }
 
 # put PATH TEXT: writes a file, so that it survives a power cut.

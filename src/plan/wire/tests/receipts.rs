@@ -37,6 +37,58 @@ fn a_receipt_replaces_what_was_there() {
     assert_eq!(host.mode(&format!("{DIRECTORY}/{roster}")), 0o600);
 }
 
+/// From whichever command on no command succeeds, a receipt that is valid has its roster and nothing else next to
+/// it: a host that has one isn't cleaned up again. Whatever else is left, the receipt that a plan
+/// would read has its roster, and the next script leaves what it would have left anyway.
+#[test]
+fn a_receipt_that_is_cut_off_anywhere_leaves_nothing_behind_a_valid_one() {
+    let roster = Roster::default().file_name();
+    let old = |name: &str| format!(r#"{{"roster":"roster-{name}.json"}}"#);
+    for earlier in [&["superseded"][..], &["receipt"], &["receipt", "superseded"], &[]] {
+        let host = FakeHost::new();
+        for name in ["mkdir", "chmod", "sync", "mv", "rm"] {
+            let real = host.real(name);
+            host.stand_in(
+                name,
+                &format!(
+                    r#"
+                    left=$(cat "$SPORE_ROOT/left")
+                    [ "$left" != 0 ] || exit 1
+                    echo $((left - 1)) >"$SPORE_ROOT/left"
+                    exec {real} "$@""#
+                ),
+            );
+        }
+        for killed_after in 0.. {
+            let _ = std::fs::remove_dir_all(host.at(DIRECTORY));
+            for name in earlier {
+                host.write(&format!("{DIRECTORY}/{name}.json"), old(name).as_bytes());
+                host.write(&format!("{DIRECTORY}/roster-{name}.json"), b"old");
+                host.write(&format!("{DIRECTORY}/.spore-{name}.json"), b"old");
+            }
+            host.write("/left", killed_after.to_string().as_bytes());
+            let is_through = is_written(&leave(&host));
+            if host.exists(RECEIPT) && !host.read(RECEIPT).contains("roster-receipt.json") {
+                assert_eq!(host.list(DIRECTORY), ["receipt.json", &roster], "after {killed_after} commands");
+            }
+            if let Some(read) = [RECEIPT, SUPERSEDED].into_iter().find(|path| host.exists(path)) {
+                let named =
+                    [old("receipt"), old("superseded")].iter().position(|old| host.read(read) == *old);
+                let named =
+                    named.map_or(&*roster, |nth| ["roster-receipt.json", "roster-superseded.json"][nth]);
+                assert!(host.exists(&format!("{DIRECTORY}/{named}")), "{:?}", host.list(DIRECTORY));
+            }
+            host.write("/left", b"100");
+            assert!(is_written(&leave(&host)));
+            assert_eq!(host.list(DIRECTORY), ["receipt.json", &roster], "after {killed_after} commands");
+            if is_through {
+                assert!(killed_after > 8, "{killed_after} commands were counted");
+                break;
+            }
+        }
+    }
+}
+
 /// Nothing that a failure has left is in the way of the next apply.
 #[test]
 fn a_receipt_that_cannot_be_written_leaves_nothing() {
