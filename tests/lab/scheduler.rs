@@ -181,8 +181,8 @@ pub(crate) fn a_change_that_does_not_last(lab: &Lab) {
     network.plan(&[]).says_in_one_line(&["note: ", host.name(), "is locked by", "`spore apply`"]);
     host.sh("chmod 644 /tb/config/keys/swarm.key");
     trip.go();
-    drop(trip);
     let run = concludes(controller.end().exits(1), &format!("apply: 1 host failed ({})", host.name()));
+    drop(trip);
     run.says_in_one_line(&[
         "failed",
         "/tb/config/keys/swarm.key",

@@ -113,6 +113,17 @@ fn name(text: &str, place: &str) -> Result<HostName, Unreadable> {
     text.parse().map_err(|_| Unreadable::new(place, what()))
 }
 
+/// The fields of a host, and its name.
+const FIELDS: &[&str] = &["name", "addr", "ssh", "jump", "key", "shape", "shapes", "gps"];
+
+/// The words for a field that isn't one of them.
+fn is_no_field(field: &str) -> String {
+    match field {
+        "" => "a column has no name".to_owned(),
+        _ => format!("`{field}` is none of {}", FIELDS.join(", ")),
+    }
+}
+
 /// Sets a field of a host to these values.
 fn set(host: &mut Listed, field: &str, values: &[String], place: &str) -> Result<(), Unreadable> {
     let wrong = |error: String| Unreadable::new(place, error);
@@ -136,7 +147,7 @@ fn set(host: &mut Listed, field: &str, values: &[String], place: &str) -> Result
             let location = parts.join(",").parse::<Degrees>();
             host.location = Some(location.map_err(|error| wrong(error.to_string()))?);
         }
-        _ => return Err(wrong(format!("`{field}` is none of name, addr, ssh, jump, key, shape and gps"))),
+        _ => return Err(wrong(is_no_field(field))),
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Lists with the same fields as the options of `spore host add`: CSV, and an output of Terraform.
 
-use super::{Listed, Unreadable, name, set};
+use super::{FIELDS, Listed, Unreadable, is_no_field, name, set};
 use serde_json::{Map, Value};
 
 /// A table with a header. Several values in one cell are separated by spaces.
@@ -11,9 +11,22 @@ pub(super) fn csv(text: &str) -> Result<Vec<Listed>, Unreadable> {
         Unreadable::new(format!("line {line}"), error.to_string())
     };
     let header = reader.headers().map_err(broken)?.clone();
-    let Some(at) = header.iter().position(|column| column == "name") else {
-        return Err(Unreadable::line(1, "there is no column `name`"));
+    let wrong = |what: String| {
+        let is_separated = header.iter().any(|column| column.contains([';', '\t']));
+        let hint = if is_separated { "; columns are separated by commas" } else { "" };
+        Unreadable::line(1, what + hint)
     };
+    let Some(at) = header.iter().position(|column| column == "name") else {
+        return Err(wrong("there is no column `name`".to_owned()));
+    };
+    for (nth, column) in header.iter().enumerate().filter(|(_, column)| !column.is_empty()) {
+        if !FIELDS.contains(&column) {
+            return Err(wrong(is_no_field(column)));
+        }
+        if header.iter().take(nth).any(|other| other == column) {
+            return Err(wrong(format!("there are two columns `{column}`")));
+        }
+    }
     let mut hosts = Vec::new();
     for record in reader.records() {
         let record = record.map_err(broken)?;

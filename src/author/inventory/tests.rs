@@ -40,7 +40,16 @@ fn a_table() {
         ]
     );
     wrong(Format::Csv, "addr\n1\n", "there is no column `name`");
-    wrong(Format::Csv, "name,colour\nh1,red\n", "line 2: `colour` is none of name, addr");
+    wrong(
+        Format::Csv,
+        "name;addr\nh1;1\n",
+        "line 1: there is no column `name`; columns are separated by commas",
+    );
+    wrong(Format::Csv, "name,colour\nh1,\n", "line 1: `colour` is none of name, addr");
+    wrong(Format::Csv, "name,addr,addr\nh1,,\n", "line 1: there are two columns `addr`");
+    // Spreadsheets end lines with a comma.
+    assert_eq!(self::hosts(Format::Csv, "name,addr,\nh1,192.0.2.1,\n").len(), 1);
+    wrong(Format::Csv, "name,\nh1,192.0.2.1\n", "line 2: a column has no name");
     wrong(Format::Csv, "name,addr\nh1\n", "line 2");
     wrong(Format::Csv, "name\nh 1\n", "line 2: `h 1` can't be the name of a host");
     wrong(Format::Csv, "name\nh1\nh1\n", "h1: the host is listed twice");

@@ -4,9 +4,9 @@
 # receipt PATH TEXT NAME ROSTER SUPERSEDED: writes a receipt, and the roster as NAME next to it,
 # each completely or not at all. The directory and the files are root's alone. The receipt
 # names the roster, so it is written after it, and as the superseded receipt. Then earlier
-# receipts, the other rosters and what was cut off earlier are removed. Only the last step makes
-# the receipt valid: nothing is left behind a valid receipt, because a host that has one isn't
-# cleaned up again.
+# receipts, the other rosters and what was cut off earlier are removed. The new receipt becomes
+# valid only in the last step, when nothing else is left: a host with a valid receipt isn't cleaned
+# up again. If this is cut off before, the receipt is still due, and the next apply writes it.
 # Prints `written` if it succeeds; otherwise the output says what has failed.
 receipt() {
     root=${SPORE_ROOT-}

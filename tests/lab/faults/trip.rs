@@ -17,7 +17,8 @@ pub(crate) enum Side {
     After,
 }
 
-/// A wrapper that pauses a command. Dropping this value removes the wrapper.
+/// A wrapper that pauses a command. Dropping this value removes the wrapper, which is done when
+/// nothing runs the command any more: a shell opens its script a moment after it was started.
 #[derive(Debug)]
 pub(crate) struct Trip<'a> {
     host: &'a LabHost,
