@@ -8,6 +8,7 @@
 mod adopted;
 mod arguments;
 mod bootstrap;
+mod convert;
 mod create;
 mod hosts;
 pub mod inventory;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use adopted::{ACCOUNTS, APP_KEY, AdoptedNetwork, TENANCY, adopt};
 pub use arguments::{Degrees, NotAnSshd, NotDegrees, Sshd};
+pub use convert::{Converted, Unconvertible, convert};
 pub use create::{LAST, NewNetwork, PRIVATE_KEY, PUBLIC_KEY, SWARM_KEY, create};
 pub use hosts::{NewHost, NewKey, NewNode, PlaceOfKey, Renewed};
 pub use logins::NewLogin;

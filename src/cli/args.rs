@@ -4,8 +4,9 @@ mod author;
 mod tools;
 
 pub(crate) use author::{
-    BootstrapCommand, DomainArg, EditOptions, HostAddOptions, HostCommand, HostImportOptions, ImportHost,
-    ImportOptions, InitOptions, KeyAddOptions, KeyCommand, ListFormat, NodeArg, ShapeCommand, ShapeOptions,
+    BootstrapCommand, ConvertOptions, DialectArg, DomainArg, EditOptions, HostAddOptions, HostCommand,
+    HostImportOptions, ImportHost, ImportOptions, InitOptions, KeyAddOptions, KeyCommand, ListFormat,
+    NodeArg, ShapeCommand, ShapeOptions,
 };
 pub(crate) use tools::{
     CompletionsOptions, DnsFormat, DnsOptions, GraphFormat, GraphOptions, LspOptions, ManOptions,
@@ -23,8 +24,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 const AFTER_HELP: &str = "\
-Also: init, import, networks, host, shape, bootstrap, keys, identity, graph, dns, schema, lsp,
-completions, man. Without a command: a summary of the folder.
+Also: init, import, convert, networks, host, shape, bootstrap, keys, identity, graph, dns, schema,
+lsp, completions, man. Without a command: a summary of the folder.
 Exit codes: 0 done, 1 error, 2 changes, 3 a host couldn't be planned, 4 declined, 130 interrupted.";
 
 /// Plan and apply Taubyte networks over SSH, declaratively and without an agent.
@@ -157,6 +158,13 @@ pub(crate) enum Command {
         mut_arg("verbose", |verbose| verbose.hide(true))
     )]
     Import(ImportOptions),
+    /// Write the folder in the other dialect: the manual's, or upstream's
+    #[command(
+        hide = true,
+        after_help = "Example: spore -n my-network convert --to upstream --dry-run\nThe network stays the \
+        same, which is verified before anything is written. Comments are kept."
+    )]
+    Convert(ConvertOptions),
     /// List the networks in ~/.taubyte/networks
     #[command(hide = true, after_help = "Example: spore networks\nThen: spore -n NAME plan")]
     Networks,

@@ -205,7 +205,7 @@ fn edit(
         changes.iter().map(|change| (change.path.as_str(), bytes(change))).collect();
     let after = after.iter().map(|(path, bytes)| (*path, bytes.as_deref()));
     let files = Files::read_with(&path, &outside, after).map_err(|error| failed("read", error))?;
-    accept(args, &draft, Draft::from_files(&files, secrets))?;
+    accept(args, &draft, &Draft::from_files(&files, secrets))?;
     let Some(locked) = locked else {
         terminal::out("dry run: nothing was written\n");
         return Ok(Exit::Done);
@@ -235,7 +235,7 @@ fn edit(
 const MOST_NAMED: usize = 4;
 
 /// Shows the difference that the changes make; of a secret file only the name.
-fn show(args: &Args, changes: &[FileChange]) {
+pub(super) fn show(args: &Args, changes: &[FileChange]) {
     let secrets = changes.iter().filter(|change| change.is_secret);
     match secrets.clone().count() {
         0 => {}
@@ -253,22 +253,47 @@ fn show(args: &Args, changes: &[FileChange]) {
     terminal::out("\n");
 }
 
-/// Fails if the folder as it would be has an error.
-pub(super) fn accept(args: &Args, before: &Draft, mut after: Draft) -> miette::Result<()> {
-    let found = check::check(&after);
-    after.report(found);
-    let problems = after.problems();
-    let errors = |problems: &[Finding]| problems.iter().filter(|problem| problem.is_error()).count();
-    if errors(&problems) == 0 {
-        if problems.iter().any(|problem| problem.severity() == Severity::Warning) {
-            terminal::note(&format!("{} in the folder: see `spore check`", render::tally(&problems)));
+/// Fails if the folder as it would be has an error. Names the warnings that it doesn't have yet, and
+/// counts all.
+pub(super) fn accept(args: &Args, before: &Draft, after: &Draft) -> miette::Result<()> {
+    let warnings = warnings_of(args, before, after)?;
+    let mut known: Vec<String> = found(before).iter().map(|known| render::wording(known).message).collect();
+    for warning in &warnings {
+        let message = render::wording(warning).message;
+        if let Some(at) = known.iter().position(|known| *known == message) {
+            known.swap_remove(at);
+        } else {
+            let place = warning.places().first().map(|place| format!(" ({place})")).unwrap_or_default();
+            terminal::note(&format!("new warning: {message}{place}"));
         }
-        return Ok(());
     }
-    terminal::note(render::problems(&problems, terminal::error_style(args)).trim_end());
-    let mut was = before.clone();
-    was.report(check::check(before));
-    let (what, help) = match errors(&was.problems()) {
+    if !warnings.is_empty() {
+        terminal::note(&format!("{} in the folder: see `spore check`", render::tally(&warnings)));
+    }
+    Ok(())
+}
+
+/// Everything that `spore check` finds in a folder.
+fn found(draft: &Draft) -> Vec<Finding> {
+    let mut draft = draft.clone();
+    draft.report(check::check(&draft));
+    draft.problems()
+}
+
+/// The warnings about the folder as it would be.
+///
+/// # Errors
+/// It would have errors, which are shown.
+pub(super) fn warnings_of(args: &Args, before: &Draft, after: &Draft) -> miette::Result<Vec<Finding>> {
+    let of = |severity, draft: &Draft| -> Vec<Finding> {
+        found(draft).into_iter().filter(|problem| problem.severity() == severity).collect()
+    };
+    let errors = of(Severity::Error, after);
+    if errors.is_empty() {
+        return Ok(of(Severity::Warning, after));
+    }
+    terminal::note(render::problems(&errors, terminal::error_style(args)).trim_end());
+    let (what, help) = match of(Severity::Error, before).len() {
         0 => (
             "nothing was written: with this change, the folder would have",
             "change what the errors name first, or pass other options",
@@ -278,7 +303,7 @@ pub(super) fn accept(args: &Args, before: &Draft, mut after: Draft) -> miette::R
             "fix the errors first; `spore check` shows those that it has now",
         ),
     };
-    Err(CommandError::new(format!("{what} {}", render::counted(errors(&problems), "error")), help).into())
+    Err(CommandError::new(format!("{what} {}", render::counted(errors.len(), "error")), help).into())
 }
 
 /// Writes the changes, in their order.

@@ -6,6 +6,7 @@ mod apply;
 mod args;
 mod attendant;
 mod check;
+mod convert;
 mod demo;
 mod dns;
 mod drift;
@@ -180,6 +181,7 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         Command::Import(options) => {
             until_interrupted("import", true, import::run(args.clone(), options.clone())).await
         }
+        Command::Convert(options) => convert::run(args, options),
         Command::Networks => init::list(),
         Command::Host(command) => edit::host(args, command),
         Command::Shape(command) => edit::shape(args, command),

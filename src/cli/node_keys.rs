@@ -91,15 +91,17 @@ pub(super) async fn before_apply(
             return Ok(false);
         }
     }
-    let made = keyless.make(args, &options.folder, &options.connection).await?;
-    let new = made.ids.values().filter(|(_, is_new)| *is_new).count();
+    let mut made = keyless.generate(&options.connection).await?;
+    let written = keyless.record(args, &options.folder, &mut made);
     if !made.ids.is_empty() {
-        let _ = done.set(format!(
-            "{} generated, {} written to the folder",
-            render::counted(new, "key"),
-            render::counted(made.ids.len(), "id")
-        ));
+        let new = made.ids.values().filter(|(_, is_new)| *is_new).count();
+        let keys = format!("{} generated", render::counted(new, "key"));
+        let _ = done.set(match &written {
+            Ok(ids) => format!("{keys}, {} written to the folder", render::counted(*ids, "id")),
+            Err(_) => keys,
+        });
     }
+    written?;
     made.conclude("apply").map(|()| true)
 }
 
@@ -164,11 +166,8 @@ impl Keyless {
         folder: &FolderOptions,
         connection: &ConnectionOptions,
     ) -> miette::Result<Made> {
-        terminal::note(&self.intent("generating"));
-        let mut made = self.ask(connection).await?;
-        if !made.ids.is_empty() {
-            block_in_place(|| self.write(args, folder, &mut made))?;
-        }
+        let mut made = self.generate(connection).await?;
+        self.record(args, folder, &mut made)?;
         Ok(made)
     }
 
@@ -185,7 +184,8 @@ impl Keyless {
     }
 
     /// Has the hosts generate the keys, unless they have them.
-    async fn ask(&self, options: &ConnectionOptions) -> miette::Result<Made> {
+    async fn generate(&self, options: &ConnectionOptions) -> miette::Result<Made> {
+        terminal::note(&self.intent("generating"));
         let Self { network, nodes, .. } = self;
         let only: BTreeSet<HostName> = nodes.keys().cloned().collect();
         let host_keys = trust::host_keys(options, network, Some(&only)).await?;
@@ -237,8 +237,16 @@ impl Keyless {
         }
     }
 
-    /// Writes the ids. Those that can't be written are among the failures.
-    fn write(&self, args: &Args, options: &FolderOptions, made: &mut Made) -> miette::Result<()> {
+    /// Writes the ids into the folder, and returns their number. Those that can't be written are among
+    /// the failures.
+    fn record(&self, args: &Args, options: &FolderOptions, made: &mut Made) -> miette::Result<usize> {
+        if made.ids.is_empty() {
+            return Ok(0);
+        }
+        block_in_place(|| self.write(args, options, made))
+    }
+
+    fn write(&self, args: &Args, options: &FolderOptions, made: &mut Made) -> miette::Result<usize> {
         let path = &self.network.folder;
         let failed = |what: &str, error: std::io::Error| {
             CommandError::because(format!("can't {what} {}", path.display()), None, Some(error.to_string()))
@@ -270,14 +278,14 @@ impl Keyless {
             changes.iter().map(|change| (change.path.as_str(), bytes(change))).collect();
         let after = after.iter().map(|(path, bytes)| (*path, bytes.as_deref()));
         let after = Files::read_with(path, &outside, after).map_err(|error| failed("read", error))?;
-        edit::accept(args, &draft(&files), draft(&after))?;
+        edit::accept(args, &draft(&files), &draft(&after))?;
         edit::write(&locked, &changes)?;
         let files = changes.iter().map(|change| change.path.clone());
         terminal::note(&match changes.is_empty() {
             true => format!("{} in the folder already", render::counted(written, "id")),
             false => format!("wrote {} to {}", render::counted(written, "id"), render::some_of(files)),
         });
-        Ok(())
+        Ok(if changes.is_empty() { 0 } else { written })
     }
 }
 

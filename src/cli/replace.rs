@@ -64,6 +64,19 @@ impl Locked {
             }
         }
     }
+
+    /// Renames a file, atomically.
+    ///
+    /// # Errors
+    /// There is a file of the new name, or the file can't be renamed.
+    pub(crate) fn rename(&self, old: &str, new: &str) -> io::Result<()> {
+        let (old, new) = (self.folder.join(old), self.folder.join(new));
+        if new.symlink_metadata().is_ok() {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+        }
+        fs::rename(old, &new)?;
+        sync(new.parent())
+    }
 }
 
 /// Locks a folder as [`Locked`] does. The lock ends with the file.

@@ -1,5 +1,5 @@
-//! Determines which files git has committed, or would commit. The entry point is
-//! [`unignored`].
+//! Determines which files git has committed, or would commit. The entry points are
+//! [`unignored`] and [`exposes`].
 
 use crate::finding::InGit;
 use std::collections::BTreeMap;
@@ -39,32 +39,65 @@ fn unignored_until(end: Instant, files: BTreeMap<String, PathBuf>) -> BTreeMap<S
     let mut found = BTreeMap::new();
     for (folder, files) in folders {
         let names: Vec<&OsStr> = files.iter().map(|(_, name)| name.as_os_str()).collect();
-        let list = ["ls-files", "-t", "-z", "--cached", "--others", "--exclude-standard", "--"];
+        let list = [
+            "--literal-pathspecs",
+            "ls-files",
+            "-t",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "--",
+        ];
         let Some(listed) = git(end, &folder, &list, &names) else { continue };
         let attributes = ["check-attr", "-z", "filter", "--"];
         let Some(filters) = git(end, &folder, &attributes, &names) else { continue };
-        let is_filtered = |name: &[u8]| {
-            let fields: Vec<&[u8]> = filters.split(|&byte| byte == 0).collect();
-            let mut attributes = fields.chunks_exact(3);
-            attributes
-                .any(|found| found[0] == name && !matches!(found[2], b"unspecified" | b"unset" | b"lfs"))
-        };
         for line in listed.split(|&byte| byte == 0) {
             // Each line is `H name` for a tracked file, or `? name` for another one.
             let Some((tag, name)) = line.split_first_chunk::<2>() else { continue };
             let standing = if tag == b"? " { InGit::NotIgnored } else { InGit::Tracked };
             let files = files.iter().filter(|(_, file)| file.as_os_str().as_bytes() == name);
-            found.extend(files.filter(|_| !is_filtered(name)).map(|(key, _)| (key.clone(), standing)));
+            found.extend(
+                files.filter(|_| !is_filtered(&filters, name)).map(|(key, _)| (key.clone(), standing)),
+            );
         }
     }
     found
+}
+
+/// Whether git ignores or encrypts the file `old` of a folder, but neither ignores nor encrypts `new`,
+/// which may not exist yet. `false` if git can't tell.
+pub(crate) fn exposes(folder: &Path, old: &str, new: &str) -> bool {
+    let end = Instant::now() + PATIENCE;
+    let Ok(folder) = fs::canonicalize(folder) else { return false };
+    if !folder.ancestors().any(|above| above.join(".git").exists()) {
+        return false;
+    }
+    // They have no special characters: `check-ignore` doesn't support literal ones.
+    let names = [OsStr::new(old), OsStr::new(new)];
+    let Some(ignored) = git(end, &folder, &["check-ignore", "--"], &names) else { return false };
+    let Some(filters) = git(end, &folder, &["check-attr", "-z", "filter", "--"], &names) else {
+        return false;
+    };
+    let is_safe = |name: &str| {
+        let name = name.as_bytes();
+        ignored.split(|&byte| byte == b'\n').any(|ignored| ignored == name) || is_filtered(&filters, name)
+    };
+    is_safe(old) && !is_safe(new)
+}
+
+/// Whether a file has a filter, such as git-crypt's, in the output of `git check-attr -z filter`.
+fn is_filtered(filters: &[u8], name: &[u8]) -> bool {
+    let fields: Vec<&[u8]> = filters.split(|&byte| byte == 0).collect();
+    let mut attributes = fields.chunks_exact(3);
+    attributes.any(|found| found[0] == name && !matches!(found[2], b"unspecified" | b"unset" | b"lfs"))
 }
 
 /// The output of git in `folder`. Git is run so that no setting of a repository in the
 /// folder can make it run another program, and is killed at `end`.
 fn git(end: Instant, folder: &Path, arguments: &[&str], names: &[&OsStr]) -> Option<Vec<u8>> {
     let mut command = Command::new("git");
-    command.args(["--literal-pathspecs", "-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit"]);
+    command.args(["-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit"]);
     command.arg("-C").arg(folder).args(arguments).args(names);
     // These are set if spore is run by a git hook, and would name another work tree.
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
@@ -84,7 +117,8 @@ fn git(end: Instant, folder: &Path, arguments: &[&str], names: &[&OsStr]) -> Opt
         let _ = child.kill();
     }
     let status = child.wait().ok()?;
-    bytes.filter(|_| status.success())
+    // `check-ignore` ends with 1 if it ignores none of the files.
+    bytes.filter(|_| matches!(status.code(), Some(0 | 1)))
 }
 
 #[cfg(test)]

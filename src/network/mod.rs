@@ -15,7 +15,7 @@ mod draft;
 mod endpoint;
 mod fields;
 mod files;
-mod git;
+pub(crate) mod git;
 mod hosts;
 mod jump;
 mod layout;

@@ -1,6 +1,8 @@
 //! The commands that edit the folder.
 
-use crate::world::{APPLY, Run, World, spore};
+use crate::page::installed;
+use crate::world::{APPLY, Run, World, killed_at, spore};
+use spore_drive::network::Network;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -101,6 +103,52 @@ fn a_network_is_created_and_runs() {
     assert!(world.is_up("h1") && world.is_up("h4"));
     spore(&["plan"]).says("plan: nothing to do");
     world.unplug();
+}
+
+/// Wherever `spore convert` is killed, each file is as it was or as it becomes, the folder is sound,
+/// and the command can be repeated.
+#[test]
+fn an_interrupted_conversion_is_completed() {
+    let test = "author::an_interrupted_conversion_is_completed";
+    let Some(strace) = installed(&["strace"], test) else { return };
+    let folder = folder("same-manual");
+    let at = folder.path();
+    let before = files(at);
+    run(at, "convert --to upstream --dry-run").exits(0).says("rename network.yaml to cloud.yaml");
+    assert_eq!(files(at), before);
+    run(at, "convert --to upstream")
+        .exits(0)
+        .says("converted to upstream's dialect; the network is the same");
+    let after = files(at);
+    let contents = |files: &[(String, u32, Vec<u8>)]| -> Vec<Vec<u8>> {
+        files.iter().map(|(_, _, content)| content.clone()).collect()
+    };
+    let (old, new) = (contents(&before), contents(&after));
+    let mut killed = 0;
+    for call in ["flock", "fchmod", "fsync", "/^rename"] {
+        for nth in 1.. {
+            after.iter().for_each(|(path, ..)| fs::remove_file(path).unwrap());
+            for (path, mode, content) in &before {
+                fs::write(path, content).unwrap();
+                fs::set_permissions(path, fs::Permissions::from_mode(*mode)).unwrap();
+            }
+            let mut convert = spore(&["convert", "--to", "upstream"]);
+            let is_killed = killed_at(strace, convert.current_dir(at), call, nth);
+            let now = files(at);
+            let whole = now.iter().filter(|(path, ..)| !path.contains("/.spore-new-"));
+            for (path, _, content) in whole {
+                assert!(old.contains(content) || new.contains(content), "{call} {nth}: {path}");
+            }
+            assert!(Network::read(at).is_ok(), "{call} {nth}");
+            run(at, "convert --to upstream").exits(0);
+            assert_eq!(files(at), after, "{call} {nth}");
+            if !is_killed {
+                break;
+            }
+            killed += 1;
+        }
+    }
+    assert!(killed > 8, "killed only {killed} times");
 }
 
 /// Wherever `spore init` is killed, it can be repeated, and the keys are those of the first time.
@@ -227,7 +275,7 @@ fn what_check_would_refuse_is_not_written() {
     refused("host add h3 --addr 10.77.0.3 --shape nosuch --key deploy", &[written, "nosuch"]);
     refused("host add h3 --addr 10.77.0.3 --key nosuch", &[written, "nosuch"]);
     refused("shape set all --services nosuch", &[written, "nosuch"]);
-    refused("shape remove all", &["nothing was written", "h2"]);
+    refused("shape remove all", &[written, "there is no shape `all`"]);
     refused("shape set all --main 0", &[written]);
     refused("bootstrap add elders@h7", &[written, "h7"]);
     // What can't be an edit at all.

@@ -2,13 +2,13 @@
 //! hosts generate the keys, while their ids are written, and at every action of the plan.
 
 use crate::page::installed;
-use crate::world::{APPLY, World};
+use crate::world::{APPLY, World, killed_at};
 use spore_drive::identity::NodeKey;
 use spore_drive::network::{Draft, Links, Secrets};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -160,22 +160,10 @@ fn killed_while_the_ids_are_written() {
         for nth in 1..40 {
             fs::write(&hosts, &without).unwrap();
             kept.ids.clear();
-            let spore = world.command(&["keys", "make"]);
-            let mut traced = Command::new(strace);
-            traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
-            traced.arg("-e").arg(format!("inject={call}:signal=KILL:when={nth}"));
-            traced.arg(spore.get_program()).args(spore.get_args()).current_dir(world.folder());
-            for (name, value) in spore.get_envs() {
-                match value {
-                    Some(value) => traced.env(name, value),
-                    None => traced.env_remove(name),
-                };
-            }
-            let status =
-                traced.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+            let is_killed = killed_at(strace, &world.command(&["keys", "make"]), call, nth);
             let text = fs::read_to_string(&hosts).unwrap();
             assert!(text == without || text == with_ids, "{call} {nth}: {text}");
-            if status.success() {
+            if !is_killed {
                 break;
             }
             killed += 1;

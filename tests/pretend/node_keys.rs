@@ -150,6 +150,23 @@ fn a_host_that_cannot_generate_a_key_is_named() {
     world.sh("h4", "[ ! -e \"$SPORE_ROOT/tb/config/keys\" ]");
 }
 
+/// Keys that were generated are a change, even if their ids can't be written.
+#[test]
+fn keys_whose_ids_cannot_be_written_are_counted() {
+    let world = keyless();
+    let h4 = world.folder().join("hosts/h4.yaml");
+    let text = fs::read_to_string(&h4).unwrap();
+    let (above, _) = text.split_once("shapes:").unwrap();
+    fs::write(&h4, format!("{above}shapes:\n  store: &node {{}}\n  elders: *node\n")).unwrap();
+    let refused = world.spore(APPLY).exits(1);
+    refused.says("store@h4: its key is on the host, but hosts/h4.yaml:5: ");
+    refused.says("2 node keys could not be generated or recorded");
+    refused.says("3 keys generated, 1 id written to the folder");
+    // The next apply finds them.
+    fs::write(&h4, format!("{above}shapes:\n  store: {{}}\n  elders: {{}}\n")).unwrap();
+    apply(&world).says("wrote 2 ids to hosts/h4.yaml");
+}
+
 #[test]
 fn a_rehearsal_needs_no_keys_of_hosts() {
     let world = keyless();

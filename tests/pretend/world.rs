@@ -177,6 +177,24 @@ pub(crate) fn spore(words: &[&str]) -> Command {
     command
 }
 
+/// Runs a command under strace, which kills it at the nth call of this name. Returns whether it was
+/// killed: if not, there are fewer calls.
+pub(crate) fn killed_at(strace: &str, command: &Command, call: &str, nth: usize) -> bool {
+    let mut traced = Command::new(strace);
+    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
+    traced.arg("-e").arg(format!("inject={call}:signal=KILL:when={nth}"));
+    traced.arg(command.get_program()).args(command.get_args());
+    traced.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => traced.env(name, value),
+            None => traced.env_remove(name),
+        };
+    }
+    traced.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    !traced.status().unwrap().success()
+}
+
 impl Run {
     pub(crate) fn of(command: &mut Command) -> Self {
         let out = command.output().unwrap();

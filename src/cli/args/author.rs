@@ -141,6 +141,32 @@ impl EditOptions {
     }
 }
 
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct ConvertOptions {
+    /// The dialect
+    #[arg(long, value_name = "DIALECT")]
+    pub(crate) to: DialectArg,
+    #[command(flatten)]
+    pub(crate) edit: EditOptions,
+}
+
+/// A dialect of the folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DialectArg {
+    // The values have no help texts, so that the help needs only one line for the option.
+    Manual,
+    Upstream,
+}
+
+impl DialectArg {
+    pub(crate) fn shown(self) -> &'static str {
+        match self {
+            Self::Manual => "the manual's dialect",
+            Self::Upstream => "upstream's dialect",
+        }
+    }
+}
+
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum HostCommand {
     /// Add a host, with a new key for each of its nodes
