@@ -233,7 +233,9 @@ impl Splices<'_> {
             let is_same = (from, to) == (start, end);
             is_same && *old != new || !is_same && from < end && start < to
         };
-        if self.made.iter().any(overlaps) {
+        // They don't overlap, so none in front of the first that ends before this one can reach it.
+        let mut near = self.made.range(..=(end, u32::MAX)).rev().take_while(|((_, to), _)| *to >= start);
+        if near.any(overlaps) {
             return no(start, STYLE);
         }
         self.made.insert((start, end), new);
@@ -280,8 +282,7 @@ impl Splices<'_> {
 
     /// Fails unless a place is the first in its line.
     fn first_in_line(&self, at: u32) -> Result<(), No> {
-        let (before, column) = (self.source(0..at), self.column(at));
-        match before[before.len() - column..].trim().is_empty() {
+        match self.source(self.line(at)..at).trim().is_empty() {
             true => Ok(()),
             false => no(at, STYLE),
         }
@@ -404,10 +405,20 @@ impl Splices<'_> {
         self.source(at.start..at.end).starts_with(['[', '{'])
     }
 
+    /// Where the line of a place begins.
+    fn line(&self, at: u32) -> u32 {
+        let begins = self.source(0..at).rfind('\n').and_then(|end| u32::try_from(end + 1).ok());
+        begins.unwrap_or_default()
+    }
+
     /// The column of a place.
-    fn column(&self, at: u32) -> usize {
-        let before = self.source(0..at);
-        before.len() - before.rfind('\n').map_or(0, |end| end + 1)
+    fn column(&self, at: u32) -> u32 {
+        at - self.line(at)
+    }
+
+    /// As much white space as there are characters in front of a place in its line.
+    fn indent(&self, at: u32) -> String {
+        " ".repeat(self.column(at) as usize)
     }
 
     /// The end of the line in which a place is.
@@ -462,13 +473,12 @@ impl Splices<'_> {
             return Ok(());
         }
         for (item, text) in [(first, format!("lat: {lat}")), (second, format!("long: {long}"))] {
-            let line = self.source(0..item.start).rfind('\n').map_or(0, |end| end + 1);
-            let line = u32::try_from(line).unwrap_or(item.start);
+            let line = self.line(item.start);
             self.bare(line..item.start, &['-'])?;
             let dash = self.source(line..item.start).find('-').and_then(|dash| u32::try_from(dash).ok());
             let Some(dash) = dash else { return no(item.start, STYLE) };
             // The items of a list may be as far left as its key.
-            let indent = if dash as usize > self.column(key(field).start) { "" } else { "  " };
+            let indent = if dash > self.column(key(field).start) { "" } else { "  " };
             self.put(line + dash..item.end, format!("{indent}{text}"))?;
         }
         Ok(())
@@ -571,7 +581,7 @@ impl Splices<'_> {
         }
         self.first_in_line(at.start)?;
         self.first_in_line(then.start)?;
-        let indent = " ".repeat(self.column(at.start));
+        let indent = self.indent(at.start);
         self.put(at.start..at.end, format!("lite:{}{indent}  {first}", self.end_of_line(at.start)))?;
         self.put(then.start..then.end, format!("  {second}"))
     }
@@ -597,8 +607,7 @@ impl Splices<'_> {
                 let this = key(entry);
                 self.first_in_line(this.start)?;
                 if i > 0 {
-                    let deeper = self.column(this.start).saturating_sub(self.column(outer.start));
-                    start = this.start - u32::try_from(deeper).unwrap_or_default();
+                    start = this.start - self.column(this.start).saturating_sub(self.column(outer.start));
                 }
                 self.put(start..this.end, name(entry))?;
             }
@@ -616,7 +625,7 @@ impl Splices<'_> {
         self.bare(end..at.end, &[',', '}'])?;
         let gap = match is_flow {
             true => ", ".to_owned(),
-            false => format!("{}{}", self.end_of_line(outer.start), " ".repeat(self.column(outer.start))),
+            false => format!("{}{}", self.end_of_line(outer.start), self.indent(outer.start)),
         };
         self.put(outer.start..at.end, ports.join(&gap))
     }

@@ -1,7 +1,7 @@
 //! What a change to a network means for the files of its folder: which of them are edited, and
-//! where, in the dialect in which the folder is written. The entry point is [`Edits`], which
-//! collects the changes, and [`create()`], which composes the files of a new network; nothing is
-//! written here.
+//! where, in the dialect in which the folder is written. The main entry point is [`Edits`], which
+//! collects the changes; [`create()`] and [`adopt()`] compose the files of a new network and of one that
+//! runs already, and [`convert()`] changes the dialect. Nothing is written here.
 //!
 //! Whether the result is a sound network is left to `check`, and how an edit is made to `edit`.
 

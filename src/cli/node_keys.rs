@@ -246,6 +246,7 @@ impl Keyless {
         block_in_place(|| self.write(args, options, made))
     }
 
+    /// Edits the folder, as [`record`](Self::record) says.
     fn write(&self, args: &Args, options: &FolderOptions, made: &mut Made) -> miette::Result<usize> {
         let path = &self.network.folder;
         let failed = |what: &str, error: std::io::Error| {
