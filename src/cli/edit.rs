@@ -285,15 +285,14 @@ fn found(draft: &Draft) -> Vec<Finding> {
 /// # Errors
 /// It would have errors, which are shown.
 pub(super) fn warnings_of(args: &Args, before: &Draft, after: &Draft) -> miette::Result<Vec<Finding>> {
-    let of = |severity, draft: &Draft| -> Vec<Finding> {
-        found(draft).into_iter().filter(|problem| problem.severity() == severity).collect()
-    };
-    let errors = of(Severity::Error, after);
+    let (errors, mut others): (Vec<Finding>, Vec<Finding>) =
+        found(after).into_iter().partition(Finding::is_error);
     if errors.is_empty() {
-        return Ok(of(Severity::Warning, after));
+        others.retain(|problem| problem.severity() == Severity::Warning);
+        return Ok(others);
     }
     terminal::note(render::problems(&errors, terminal::error_style(args)).trim_end());
-    let (what, help) = match of(Severity::Error, before).len() {
+    let (what, help) = match found(before).iter().filter(|problem| problem.is_error()).count() {
         0 => (
             "nothing was written: with this change, the folder would have",
             "change what the errors name first, or pass other options",
